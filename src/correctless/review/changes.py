@@ -200,9 +200,15 @@ def cut(change: FileDiff, most: int) -> FileDiff:
 def about(change: StepChange, texts: Iterable[str], most: int) -> tuple[FileDiff, ...]:
     """Return the files of a step that a decision's texts name, at most `most` lines of them."""
     said = "\n".join(text[:20_000] for text in texts)
-    return first(
-        [each for each in change.files if each.path in said or each.path.rpartition("/")[2] in said], most
-    )
+    named = [
+        each
+        for each in change.files
+        if any(
+            re.search(rf"(?<![\w./-]){re.escape(name)}(?![\w/-]|\.\w)", said)
+            for name in (each.path, each.path.rpartition("/")[2])
+        )
+    ]
+    return first(named, most)
 
 
 def first(files: Iterable[FileDiff], most: int) -> tuple[FileDiff, ...]:

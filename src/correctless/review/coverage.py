@@ -66,8 +66,11 @@ def answers(branch: Branch, *policies: Policy) -> dict[str, Confirmation]:
     }
 
 
-def of(branch: Branch, *policies: Policy) -> Coverage:
-    """Return what the answers of a branch cover, also in logs of others."""
+def of(branch: Branch, *policies: Policy, tip: str = "") -> Coverage:
+    """Return what the answers of a branch cover, also in logs of others.
+
+    `tip` is the branch's commit, for answers on a branch that has no run of its own; "" where it is unknown.
+    """
     lines = {r.seq: r.line for r in branch.decisions}
     counted = answers(branch, *policies)
     confirmed: dict[str, Confirmation] = {}
@@ -81,7 +84,7 @@ def of(branch: Branch, *policies: Policy) -> Coverage:
             if (
                 answer is not None
                 and answer.kind != "answer"
-                and event.head in ("", made.get(item.run))
+                and event.head in ("", made.get(item.run, tip))
                 and digest_of_closing(event, lines) == event.digest
             ):
                 named = (*(sha256(lines[seq]) for seq in event.entries), *event.inherited)

@@ -118,9 +118,22 @@ def load(
     branch = record.load(logs)
     own_policy = coverage.policy(branch, channels, confirmers)
     inherited = inheritance.of(logs, branch, own_policy, repo=repo, at=at, base=base)
-    state = evaluate(branch, inherited, channels=channels, confirmers=confirmers)
-    moved = _moved(branch, repo or inheritance.repo_of(logs), at)
+    repo = repo or inheritance.repo_of(logs)
+    tip = at or (
+        inheritance.tip(repo, logs, branch) if repo is not None and _asked_without_run(branch) else ""
+    )
+    state = evaluate(branch, inherited, channels=channels, confirmers=confirmers, tip=tip)
+    moved = _moved(branch, repo, at)
     return branch, replace(state, open=False, before=moved) if moved else state
+
+
+def _asked_without_run(branch: Branch) -> bool:
+    """Whether you were asked about a commit that no run of this branch made."""
+    made = coverage.commits(branch)
+    return any(
+        isinstance(item.event, GateClosed) and item.event.head and item.run not in made
+        for item in branch.events
+    )
 
 
 def _moved(branch: Branch, repo: Repo | None, at: str | None) -> str:
@@ -147,13 +160,14 @@ def evaluate(
     *,
     channels: Sequence[str] | None = None,
     confirmers: Sequence[str] | None = None,
+    tip: str = "",
 ) -> GateState:
     """Compute the gate from a branch's record.
 
-    Channels and confirmers are those of the last run's plan unless given.
+    Channels and confirmers are those of the last run's plan unless given. `tip` is the branch's commit, as in `coverage.of`.
     """
     own_policy = coverage.policy(branch, channels, confirmers)
-    covered = dict(coverage.of(branch, own_policy).confirmed)
+    covered = dict(coverage.of(branch, own_policy, tip=tip).confirmed)
     discarded_attempts = discarded(branch.events)
     superseded = frozenset(
         r.seq
@@ -167,7 +181,7 @@ def evaluate(
     ]
     for theirs, entries in inherited.entries.items():
         # A confirmer who may not answer where a decision was made may not answer it from another branch.
-        answered = coverage.of(branch, own_policy, theirs).confirmed
+        answered = coverage.of(branch, own_policy, theirs, tip=tip).confirmed
         for each in entries:
             sha = sha256(each.line)
             if sha in answered:
@@ -179,7 +193,8 @@ def evaluate(
     closings = [(item.event, item.run) for item in branch.events if isinstance(item.event, GateClosed)]
     current, run = closings[-1] if closings else (None, "")
     if current is not None and (
-        (current.entries, current.inherited) != _named(waiting) or current.head not in ("", made.get(run))
+        (current.entries, current.inherited) != _named(waiting)
+        or current.head not in ("", made.get(run, tip))
     ):
         current = None
     rejected = coverage.answers(branch, own_policy).get(current.digest) if current else None

@@ -14,7 +14,7 @@ from correctless.ledger.heads import noting, workspace
 from correctless.ledger.ledger import Ledger
 from correctless.project.git import Repo
 from correctless.project.paths import ARTIFACTS, Logs, ensure_artifacts, logs_beside
-from correctless.review import anchors, gate, request, summary
+from correctless.review import anchors, coverage, gate, inheritance, request, summary
 from correctless.review.gate import GateState
 from correctless.review.listed_default import ListedDefaults
 from correctless.runlog import branch as record
@@ -101,8 +101,11 @@ def close_gate(
     if not os.path.lexists(logs.decisions):  # a branch that has no run of its own, and inherits
         ensure_artifacts(logs)
         Ledger(logs.decisions, root=logs.root).create()
-    head = run_state.consolidated if run_state.unfinished else None
-    event = gate.close(state.waiting, token, head or "")
+    # Without a run of its own a branch has no commit that a run made: then you are asked about the one it is at.
+    own = coverage.commits(branch)
+    repo = repo or inheritance.repo_of(logs)
+    head = own.get(run_state.run, at or (inheritance.tip(repo, logs, branch) if repo is not None else ""))
+    event = gate.close(state.waiting, token, head)
     _ledger(logs.run, logs).append(fields_of(run_state.run, timestamp(now), event))
     return gate.load(logs, repo, at=at)
 

@@ -74,7 +74,8 @@ def _at_gate(state: State) -> bool:
 
 def _answered(state: State, gate: GateState, remote: str | None) -> Standing:
     if gate.before:
-        return Standing("waiting", gate.before, command(_RESUME, remote, state.run))
+        back = f"git reset --keep {state.consolidated}" if remote is None and state.consolidated else ""
+        return Standing("waiting", gate.before, back or command(_RESUME, remote, state.run))
     if gate.open:
         by = dict.fromkeys(f"{each.by} ({each.channel})" for each in gate.covered.values())
         who = f"confirmed by {', '.join(by)}" if by else "no decision needs your confirmation"

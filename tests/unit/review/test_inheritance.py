@@ -847,3 +847,29 @@ def test_a_remote_tracking_branch_that_was_moved_hides_nothing_from_publication(
     git(project.top, "fetch", "-q", "origin")
     assert project.review(answer="{digest}")[0] == exits.OK
     assert project.cauto("resume").returncode == exits.OK
+
+
+def test_an_answer_on_a_branch_without_a_run_is_about_the_commit_it_was_at(left_open: Work, git: Git) -> None:
+    git(left_open.top, "switch", "-q", "-c", "feature/none")
+    found = git_of.find(str(left_open.top))
+    logs = paths.logs(found)
+    branch, state = gate.load(logs, found)
+    assert state.waiting
+    _, state = open_set.close_gate(logs, branch, state, token="t" * 32, now=utcnow(), repo=found)
+    assert state.closing is not None
+    assert state.closing.head == git(left_open.top, "rev-parse", "HEAD")
+    open_set.answer(
+        logs,
+        state.closing.digest,
+        kind="escalations",
+        by="Ada",
+        channel="terminal",
+        note="",
+        now=utcnow(),
+        head=state.closing.head,
+    )
+    assert here(left_open.top).open
+    git(left_open.top, "commit", "-q", "--allow-empty", "-m", "meanwhile")
+    assert not here(left_open.top).open
+    git(left_open.top, "reset", "-q", "--keep", "HEAD~1")
+    assert here(left_open.top).open

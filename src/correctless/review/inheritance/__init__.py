@@ -109,6 +109,16 @@ def repo_of(logs: Logs) -> Repo | None:
     return find(folder)
 
 
+def tip(repo: Repo, logs: Logs, own: Branch) -> str:
+    """Return the commit of the branch of these logs; "" without one."""
+    branch = _branch_of(repo, logs, own)
+    detached = _DETACHED.fullmatch(logs.branch_slug)
+    return (
+        repo.commit(f"refs/heads/{branch}" if branch is not None else detached[1] if detached else "HEAD")
+        or ""
+    )
+
+
 def _branch_of(repo: Repo, logs: Logs, own: Branch) -> str | None:
     """Return the branch of these logs, if it still exists."""
     refs = repo.git("for-each-ref", "--format=%(refname)", "refs/heads").splitlines()
