@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-PATIENCE = 30  # seconds
+PATIENCE = 300  # seconds
 
 
 def until(holds: Callable[[], object], what: str = "it never came to be") -> None:

@@ -27,7 +27,7 @@ def reviewing(
     return terminal.spawn(
         [*correctless.itself(), "review", *words],
         project.top,
-        {**project.env, **(env or {})},
+        {**project.env, "TERM": "xterm-256color", **(env or {})},
         dimensions=(50, width),
     )
 
@@ -169,7 +169,7 @@ def test_plain_output_has_no_colour_no_columns_and_no_cursor(
 
 
 def test_at_eighty_columns_no_line_is_longer(ran: Project) -> None:
-    child = reviewing(ran, width=80)
+    child = reviewing(ran, env={"TERM": "xterm-256color"}, width=80)
     shown, _ = terminal.accepted(child)
     child.close()
     for line in re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines():

@@ -172,3 +172,6 @@ class Draft:
         if self._path is not None:
             with suppress(OSError):
                 os.unlink(self._path)
+                folder = os.path.dirname(self._path)
+                for each in (folder, os.path.dirname(folder), os.path.dirname(os.path.dirname(folder))):
+                    os.rmdir(each)  # one that was made for them alone is empty now; else this ends here
