@@ -66,9 +66,10 @@ def answers(branch: Branch, *policies: Policy) -> dict[str, Confirmation]:
     }
 
 
-def of(branch: Branch, *policies: Policy, tip: str = "") -> Coverage:
+def of(branch: Branch, *policies: Policy, tip: str = "", any_commit: bool = False) -> Coverage:
     """Return what the answers of a branch cover, also in logs of others.
 
+    `any_commit`: also by answers about a commit that the run has replaced since, for what is bound to its text alone.
     `tip` is the branch's commit, for answers on a branch that has no run of its own; "" where it is unknown.
     """
     lines = {r.seq: r.line for r in branch.decisions}
@@ -84,7 +85,7 @@ def of(branch: Branch, *policies: Policy, tip: str = "") -> Coverage:
             if (
                 answer is not None
                 and answer.kind != "answer"
-                and event.head in ("", made.get(item.run, tip))
+                and (any_commit or event.head in ("", made.get(item.run, tip)))
                 and digest_of_closing(event, lines) == event.digest
             ):
                 named = (*(sha256(lines[seq]) for seq in event.entries), *event.inherited)

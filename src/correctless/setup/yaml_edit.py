@@ -18,11 +18,13 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 # Plain in every version of YAML, also in brackets: no number, no boolean, no indicator.
 _PLAIN = re.compile(r"(?![-.+]?\d)(?!\.\.\.$|---)[A-Za-z_./][\w./@%+=-]*|-{1,2}[A-Za-z][\w=./-]*", re.ASCII)
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"})
+_NUMBERS = frozenset({"inf", "infinity", "nan"})  # with or without a sign or a dot
 
 
 def scalar(text: str) -> str:
     """Return a text as a YAML value in one line: plain where it can be, else in double quotes."""
-    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
+    word = text.lower()
+    if _PLAIN.fullmatch(text) and word not in _WORDS and word.lstrip("-+.") not in _NUMBERS:
         return text
     return f'"{"".join(map(_escaped, text))}"'
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from correctless.project import config
@@ -15,6 +15,7 @@ from correctless.setup import yaml_edit
 WORDS = st.text(st.characters(blacklist_categories=["Cs"]), max_size=12)
 
 
+@example(["-INFINITY", "-nan", ".inf", "-inf", "nan"])
 @given(st.lists(WORDS, min_size=1, max_size=4))
 def test_every_word_is_read_again_as_it_was(words: list[str]) -> None:
     text = f"commands:\n  test: {yaml_edit.flow(words)}\n"

@@ -14,8 +14,7 @@ from correctless.dispatch.step import work
 from correctless.ledger.chain import digest as sha256
 from correctless.publish import leaks, lfs
 from correctless.publish.leaks import Leak
-from correctless.review import gate, inheritance
-from correctless.review.gate import GateState
+from correctless.review import coverage, inheritance
 from correctless.runlog import branch as record
 from correctless.runlog.branch import Branch
 from correctless.runlog.events import RunStarted
@@ -67,14 +66,15 @@ def refuse(ctx: RunContext, state: State, title: str, text: str) -> None:
         )
 
 
-def answered(branch: Branch, status: GateState) -> frozenset[str]:
-    """Return the digests of the texts that you said are no secrets."""
+def answered(branch: Branch) -> frozenset[str]:
+    """Return the digests of the texts that you said are no secrets, about whatever commit of the branch."""
+    confirmed = coverage.of(branch, coverage.policy(branch), any_commit=True).confirmed
     return frozenset(
         match[1]
         for each in branch.decisions
         if each.decision.source == "synthesized"
         and (match := _KEY.match(each.decision.key or ""))
-        and sha256(each.line) in status.covered
+        and sha256(each.line) in confirmed
     )
 
 
@@ -99,7 +99,7 @@ def findings(ctx: RunContext, base: str, texts: Mapping[str, str]) -> tuple[Leak
     return leaks.secrets(
         diff,
         {**messages, **lfs.contents(ctx.repo, diff), **texts},
-        known=leaks.known_secrets(ctx.repo, base) | answered(*gate.load(ctx.logs, ctx.repo)),
+        known=leaks.known_secrets(ctx.repo, base) | answered(record.load(ctx.logs)),
         tell=lambda line: ctx.activity(Activity("waiting", one_line(line))),
     )
 
