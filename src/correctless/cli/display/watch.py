@@ -22,9 +22,10 @@ from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.cli import typable
 from correctless.cli.display import progress
-from correctless.dispatch.control.stop import ABANDON
 from correctless.runlog.events import LoggedEvent
 from correctless.runlog.state import State
+
+ABANDON = signal.SIGUSR1  # ends a dispatcher as SIGTERM does, and it says that its run is abandoned
 
 INTERRUPTED = "interrupted. Continue with: correctless cauto resume"
 _ENDING = (
@@ -172,7 +173,7 @@ def reporting(watcher: Watcher) -> Iterator[Watcher]:
 
 @contextmanager
 def interruptible(watcher: Watcher) -> Iterator[None]:
-    """Turn SIGINT, SIGTERM, SIGHUP and `stop.ABANDON` into `KeyboardInterrupt`, which has the signal's number.
+    """Turn SIGINT, SIGTERM, SIGHUP and `ABANDON` into `KeyboardInterrupt`, which has the signal's number.
 
     The second one ends the run at once. A third is ignored: it would leave an orphan process.
     """

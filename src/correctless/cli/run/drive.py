@@ -14,11 +14,10 @@ from correctless.base.text import printable
 from correctless.cli import typable
 from correctless.cli.display import watch
 from correctless.cli.display.ask import asker
-from correctless.cli.display.watch import Watcher
+from correctless.cli.display.watch import ABANDON, Watcher
 from correctless.cli.review import width
 from correctless.cli.run import step_summary
 from correctless.dispatch import loop
-from correctless.dispatch.control.stop import ABANDON
 from correctless.dispatch.core.context import RunContext
 from correctless.dispatch.finish.pull_request import BODY
 from correctless.review import open_set as views

@@ -11,6 +11,7 @@ import click
 from correctless.base import exits
 from correctless.base.exits import Stop
 from correctless.cli.display import progress
+from correctless.cli.display.watch import ABANDON
 from correctless.cli.run import parked
 from correctless.cli.run.status import refuse_without_run
 from correctless.dispatch.control import stop as ending
@@ -33,7 +34,7 @@ def stop(abandon: bool) -> int:
     logs = paths.logs(repo)
     if abandon:
         person.refuse_agents(os.environ)
-    number = ending.ABANDON if abandon else signal.SIGTERM
+    number = ABANDON if abandon else signal.SIGTERM
     processes = ending.end_processes(repo, _known_state(logs), number)
     if processes:
         click.echo(f"ended: {processes}", err=True)

@@ -23,7 +23,6 @@ from correctless.runlog.events import Abandoned, AttemptFailed, Event, Rewound, 
 from correctless.runlog.fold import after, checked_state
 from correctless.runlog.state import UNDER_WAY, State
 
-ABANDON = signal.SIGUSR1  # ends a dispatcher as SIGTERM does, and it says that its run is abandoned
 _PATIENCE_SECONDS = 30.0  # a dispatcher ends its agent's group first, which may take its grace
 
 
