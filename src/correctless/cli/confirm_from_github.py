@@ -9,7 +9,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import click
@@ -254,32 +254,24 @@ def _record(run: _Answered, closing: GateClosed, kind: str, by: str, note: str) 
     """Record an answer where the run is, once; return the gate after it."""
     branch, state = run.load()
     last = next((a for a in reversed(branch.confirmations) if a.digest == closing.digest), None)
-    if last is None or (last.kind, last.by, last.channel, last.note) != (kind, by, CHANNEL, note):
-        views.answer(
-            run.logs,
-            closing.digest,
-            kind=kind,
-            by=by,
-            channel=CHANNEL,
-            note=note,
-            now=utcnow(),
-            head=closing.head,
-        )
-        branch, state = run.load()
-        escalation.answered(run.logs, branch, state, os.environ, utcnow())
-        run.store()
-    return state
+    if last is not None and (last.kind, last.by, last.channel, last.note) == (kind, by, CHANNEL, note):
+        return state
+    return _store(run, Confirmation(kind, closing.digest, by, CHANNEL, "", note, closing.head))
 
 
 def _record_void(run: _Answered, answer: Confirmation, fault: str) -> GateState:
-    note = f"void: {fault}"
+    return _store(run, replace(answer, kind="rejected", by="correctless", note=f"void: {fault}"))
+
+
+def _store(run: _Answered, answer: Confirmation) -> GateState:
+    """Record an answer given on GitHub now; return the gate after it."""
     views.answer(
         run.logs,
         answer.digest,
-        kind="rejected",
-        by="correctless",
+        kind=answer.kind,
+        by=answer.by,
         channel=CHANNEL,
-        note=note,
+        note=answer.note,
         now=utcnow(),
         head=answer.head,
     )
